@@ -151,7 +151,7 @@ def join_segments(
     Args:
         job: The conversion.
         video: The conversion of its pictures, in whose work folder this process takes part.
-        plan: Plan of the segments, of which all are complete.
+        plan: Plan of the segments, of which all are complete unless another process joined them.
         written: Number of frames that this run wrote.
         begun: Moment at which this run began, by ``time.monotonic``.
         assigned: Whether this process has assigned identities to the faces.
@@ -167,9 +167,10 @@ def join_segments(
     with job.outputs.hold():
         # Whoever removes the segments begins with the key: after it, they do not count. A process
         # that takes part again after that writes the key once more.
-        if not video.work.is_of(job.key(video.hashed)) or plan.missing(plan.segments):
+        ours = video.work.is_of(job.key(video.hashed))
+        if not ours or plan.missing(plan.segments):
             report = job.begin(Earlier(video.hashed), overwrite=False).report
-            if report is not None:
+            if ours and report is not None:
                 remove(job.outputs.work)
             return report
         if not assigned:

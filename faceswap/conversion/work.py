@@ -17,7 +17,7 @@ from faceswap.conversion.sharded import join_segments, take_part
 from faceswap.conversion.video.conversion import VideoConversion, VideoPlan
 from faceswap.conversion.video.segments import Segment, consecutive, covered
 from faceswap.conversion.video.stages import Stages
-from faceswap.core.errors import NoFacesError, OutputBusyError
+from faceswap.core.errors import NoFacesError, OutputError
 from faceswap.core.locks import check_free
 from faceswap.core.outputs import check_outputs
 from faceswap.engines.work import Part, PartResult, Plan
@@ -87,7 +87,7 @@ class SharedVideo:
         return finding.open(self.hashed, self.video.work.faceset)
 
     def renew(self) -> None:
-        """Removes what a conversion with other settings left unfinished, as one process does.
+        """Removes what a conversion with other settings left unfinished.
 
         Raises:
             OutputBusyError: Another process is at work on it.
@@ -267,7 +267,7 @@ class ConvertWork(_ConversionWork):
                 overwrite=self.overwrite,
             )
         if report is None:
-            raise OutputBusyError(
+            raise OutputError(
                 f"Another process removed the segments of {item.name}.",
                 "Run the same command again.",
             )

@@ -39,7 +39,7 @@ class Ledger:
 
         Args:
             item: Number of the item.
-            part: Number of the part, or a negative one of something else that is done for it.
+            part: Number of the part, or a negative number for planning or joining the item.
             node: Machine on which it is tried.
             alive: Machines that are there; a try on one that is lost does not count.
 

@@ -51,7 +51,7 @@ class Finishers:
     def ended(self, *, wait: bool) -> Iterator[tuple[Pending, tuple[Any, str, str]]]:
         """Yields items that are joined, each with what ``Finisher.finish`` returned.
 
-        Items whose parts failed are not joined; the cause stands in place of their report.
+        Items whose parts failed are not joined: their report is None, with the cause.
 
         Args:
             wait: Whether to wait for all that were added.

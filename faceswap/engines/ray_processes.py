@@ -34,7 +34,7 @@ class Station:
         work: The work.
         folder: Working directory of the driver, which this process takes.
         ledger: Name of the ledger of the run.
-        tries: Times that a part may end its process before it is reported.
+        tries: Times that a part, planning or joining may end its process before it is reported.
     """
 
     def __init__(self, work: Work[Any], folder: str, ledger: str, tries: int) -> None:
@@ -57,7 +57,7 @@ class Station:
         Args:
             item: Number of the item.
             part: Number of the part, or what else is done for the item.
-            task: Name of it, to follow "while it".
+            task: Description in the past tense, to follow "while it".
             function: Callback that does it.
         """
         if self._begin(item, part) > self._tries:

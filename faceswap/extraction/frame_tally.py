@@ -49,7 +49,9 @@ class FrameTally:
         return reader.unreadable(first, end) if isinstance(reader, ImageReader) else {}
 
     def damage(self, end: int | None) -> str:
-        """Description of what could not be read, if the source was read to its end on purpose.
+        """Description of what could not be read, if the source had to be read to its end.
+
+        Otherwise, and if it is undamaged, "".
 
         Args:
             end: Index of the first frame that is not needed; None if all are.

@@ -43,7 +43,7 @@ class People:
         recognizer: Recognition network; None leaves people and embeddings empty.
         wanted: People whose faces are kept.
         largest: Whether only the largest face of each frame is kept.
-        gallery: People in the finished facesets of the output folder.
+        gallery: People in the facesets of the output folder.
     """
 
     recognizer: Recognizer | None = None

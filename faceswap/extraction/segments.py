@@ -70,7 +70,7 @@ def plan_segments(
     """
     length = LENGTH * step
     if source.kind == "images":
-        # What cannot be read is described in one line, so one process reads all of them.
+        # One process reads all of them: each part would carry the list of the whole folder.
         return SegmentPlan(_endless(first, length, 0), None, 0)
     try:
         table = PictureTable.of_file(source.path)

@@ -18,6 +18,7 @@ class _Document(DocumentModel):
     begun: bool
 
 
+_UNKNOWN = ""
 _FORMAT = Format("faceswap-replacement", 1, FacesetError, schema=_Document)
 
 
@@ -76,13 +77,13 @@ class Replacement:
 
 
 def is_being_replaced(path: Path) -> bool:
-    """Whether the crops of a faceset have been removed for a new one, and its rows are still there.
+    """Whether a faceset is replaced by a new one that is not finished: its rows are the old ones.
 
     Args:
         path: Directory of the faceset.
     """
     noted = _read(path)
-    return noted is not None and noted.begun
+    return noted is not None and noted.run != _UNKNOWN
 
 
 def undo_replacement(path: Path) -> None:
@@ -130,4 +131,4 @@ def _read(path: Path) -> _Document | None:
     except FileNotFoundError:
         return None
     except FacesetError:  # damaged: nobody knows whose segments these are
-        return _Document(run="", begun=False)
+        return _Document(run=_UNKNOWN, begun=False)

@@ -40,10 +40,10 @@ class SegmentRecord:
         faulty: Number of those that were decoded with errors.
         left_out: Number of faces that were not selected, by the name of the condition.
         tracks: Tracks of a video.
-        unreadable: Reasons for which photos cannot be read, by their names; those after the last
-            segment are in its record.
-        damage: Description of what could not be read of a whole video whose length only reading it
-            shows, in the segment in which reading ended; "" in others, and if there was none.
+        unreadable: Reasons why photos cannot be read, by their names. The record of the last
+            segment also has those after it.
+        damage: Description of what could not be read of a whole video of unknown length, in the
+            segment in which reading ended; "" in others, and if there was none.
     """
 
     frames: int

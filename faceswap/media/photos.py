@@ -57,7 +57,7 @@ class ImageReader:
         return unreadable_text(self.unreadable(0, None), self.total) or None
 
     def unreadable(self, first: int, end: int | None) -> dict[str, str]:
-        """Reasons for which files cannot be read, by name; those that the last iteration came to.
+        """Reasons why files cannot be read, by name, of those that the last iteration reached.
 
         Args:
             first: Index of the first file.

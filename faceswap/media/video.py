@@ -134,8 +134,8 @@ class VideoReader:
     Args:
         path: Video file.
         start: Index of the first frame. The reader seeks to the last key frame before it if time
-            stamps identify it with certainty and all pictures up to it are sound, and decodes from
-            the beginning otherwise; the frames are the same either way.
+            stamps identify it with certainty and all pictures from there to that frame are sound,
+            and decodes from the beginning otherwise; the frames are the same either way.
         full_depth: Whether frames are pictures at full depth.
         deinterlace: Whether the frames of interlaced video are deinterlaced. The first one that is
             read has no predecessor to compare with, and may differ a little by ``start``.

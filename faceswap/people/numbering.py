@@ -20,7 +20,7 @@ from faceswap.people.grouping import group_people
 
 @dataclass(frozen=True)
 class Known:
-    """A person in a finished faceset.
+    """A person in a faceset.
 
     Attributes:
         name: Number or name.
@@ -66,7 +66,7 @@ def _read_people(path: Path) -> list[Known]:
     sums: dict[str, NDArray[np.float64]] = {}
     faces: dict[str, int] = {}
     try:
-        # Sources of a run are replaced in any order; who was in one is known until its end.
+        # A run replaces its facesets in any order: who was in one counts until it is finished.
         if not is_being_replaced(path):
             read_finished_record(path)
         people = read_rows(path / ROWS, KEPT)["person"].to_pylist()

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from faceswap.facesets.record import read_record
+from faceswap.facesets.record import FORMAT, read_record
 from faceswap.facesets.rows import SCHEMA
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.people.numbering import Gallery, Known, name_groups, next_number, number_tracks
@@ -71,7 +71,12 @@ def test_people_of_a_faceset_are_known_until_it_is_replaced(tmp_path):
     with_values(old, person="anna", embedding=[0.6, 0.8])
     record = read_record(old)
     new = FacesetWriter(old, record["source"], record["extractor"], overwrite=True, run="r")
-    for change, known in ((bool, ["anna"]), (new.begin, ["anna"]), (new.discard, [])):
+
+    def remove_record() -> None:
+        FORMAT.write(old / "faceset.json", record | {"complete": False})
+
+    steps = (bool, remove_record, new.begin, new.discard)
+    for change, known in zip(steps, (["anna"], ["anna"], ["anna"], []), strict=True):
         change()
         people = Gallery().people_in(tmp_path, tmp_path / "another")
         assert [person.name for person in people] == known
