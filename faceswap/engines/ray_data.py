@@ -51,7 +51,8 @@ class RayOptions:
     Attributes:
         address: Address of the cluster, "auto" for the one that runs on this machine, or "" for
             ``RAY_ADDRESS``, or else for processes on this machine alone.
-        tries: Times that a part may end its process before it is reported.
+        tries: Times that a part, or the planning or joining of an item, may end its process before
+            it is reported.
         gpus: Whether each worker gets a GPU; None if the cluster has some.
     """
 

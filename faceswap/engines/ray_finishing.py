@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from faceswap.engines.joining import Pending
-from faceswap.engines.ray_processes import Finisher
+from faceswap.engines.ray_processes import Attempt, Finisher
 from faceswap.engines.work import Item
 
 
@@ -48,7 +48,7 @@ class Finishers:
         """Takes an item whose parts are all there."""
         self._waiting.append((pending, item))
 
-    def ended(self, *, wait: bool) -> Iterator[tuple[Pending, tuple[Any, str, str]]]:
+    def ended(self, *, wait: bool) -> Iterator[tuple[Pending, Attempt]]:
         """Yields items that are joined, each with what ``Finisher.finish`` returned.
 
         Items whose parts failed are not joined: their report is None, with the cause.
@@ -68,12 +68,12 @@ class Finishers:
                 self._idle.append(actor)
                 yield pending, self._ray.get(reference)
 
-    def _begin(self) -> Iterator[tuple[Pending, tuple[None, str, str]]]:
+    def _begin(self) -> Iterator[tuple[Pending, Attempt]]:
         """Gives items to processes that have none; yields those whose parts failed."""
         while self._waiting and self._idle:
             pending, item = self._waiting.popleft()
             if pending.reason:
-                yield pending, (None, pending.reason, "")
+                yield pending, Attempt(None, pending.reason)
                 continue
             actor, results = self._idle.popleft(), [*pending.results.values()]
             reference = actor.finish.remote(pending.number, item, pending.facts, results)

@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,24 @@ from faceswap.core.errors import (
 from faceswap.engines.joining import PartRow
 from faceswap.engines.work import Item, Part, PartResult, Plan, Work
 
-R = TypeVar("R")
 _AHEAD = 64  # parts that are planned and not begun
 _POLL_S = 0.2
 _PATIENCE_S = 120.0  # file systems give up the locks of a lost machine after about 90 s
 _PLANNING, _JOINING = -1, -2  # what an item needs beside its parts, in the ledger
+
+
+class Attempt(NamedTuple):
+    """What came of planning or joining an item, or of a part.
+
+    Attributes:
+        result: Result; None if it failed.
+        reason: Cause of the failure; "" if there is none.
+        fatal: Name of the error by which everything else would fail as well; "" for none.
+    """
+
+    result: Any
+    reason: str = ""
+    fatal: str = ""
 
 
 class Station:
@@ -49,9 +62,7 @@ class Station:
     def _ask(self, method: str, *args: Any) -> Any:
         return self._ray.get(getattr(self._ledger, method).remote(*args))
 
-    def _attempt(
-        self, item: int, part: int, task: str, function: Callable[[], R]
-    ) -> tuple[R | None, str, str]:
+    def _attempt(self, item: int, part: int, task: str, function: Callable[[], Any]) -> Attempt:
         """As ``_patiently``, unless the process ended too often before while it did the same.
 
         Args:
@@ -61,7 +72,7 @@ class Station:
             function: Callback that does it.
         """
         if self._begin(item, part) > self._tries:
-            return None, f"The process ended {self._tries} times while it {task}.", ""
+            return Attempt(None, f"The process ended {self._tries} times while it {task}.")
         return _patiently(function, self._tries)
 
     def _begin(self, item: int, part: int) -> int:
@@ -126,10 +137,8 @@ class Finisher(Station):
         """Whether the process has begun; otherwise it says why it cannot."""
         return True
 
-    def finish(
-        self, number: int, item: Item, facts: Any, results: Sequence[PartResult]
-    ) -> tuple[Any, str, str]:
-        """Report on an item, or None with the cause, and the error that concerns everything."""
+    def finish(self, number: int, item: Item, facts: Any, results: Sequence[PartResult]) -> Attempt:
+        """Joins the parts of an item; the result is the report on it."""
         return self._attempt(
             number, _JOINING, "joined its parts", lambda: self._work.finish(item, facts, results)
         )
@@ -142,20 +151,20 @@ def _column(values: Sequence[PartRow]) -> NDArray[np.object_]:
     return column
 
 
-def _patiently(function: Callable[[], R], tries: int) -> tuple[R | None, str, str]:
-    """As ``_result``, but waits for the locks that a lost machine keeps for a while."""
+def _patiently(function: Callable[[], Any], tries: int) -> Attempt:
+    """As ``_attempt``, but waits for the locks that a lost machine keeps for a while."""
     end = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            return _result(function, tries)
+            return _attempt(function, tries)
         except OutputBusyError as error:
             if time.monotonic() > end:
-                return None, _text(error), ""
+                return Attempt(None, _text(error))
             time.sleep(_POLL_S)
 
 
-def _result(function: Callable[[], R], tries: int) -> tuple[R | None, str, str]:
-    """Result of a function, or None with the cause, and the name of an error that concerns all.
+def _attempt(function: Callable[[], Any], tries: int) -> Attempt:
+    """What came of a function.
 
     Errors of this program are not tried again: they would be the same.
 
@@ -164,21 +173,21 @@ def _result(function: Callable[[], R], tries: int) -> tuple[R | None, str, str]:
     """
     for number in range(1, tries + 1):
         try:
-            return function(), "", ""
+            return Attempt(function())
         except (StorageFullError, WeightsUnavailable) as error:
-            return None, _text(error), type(error).__name__
+            return Attempt(None, _text(error), type(error).__name__)
         except OutputBusyError:
             raise
         except FaceswapError as error:
-            return None, _text(error), ""
+            return Attempt(None, _text(error))
         except Exception as error:
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-                return None, f"The disk is full: {error}.", StorageFullError.__name__
+                return Attempt(None, f"The disk is full: {error}.", StorageFullError.__name__)
             if number == tries:
                 where = traceback.extract_tb(error.__traceback__)[-1]
                 text = f"{type(error).__name__}: {error}".splitlines()[0]
                 place = f"{where.filename}:{where.lineno}"
-                return None, f"Unexpected error in {place}: {text}.", ""
+                return Attempt(None, f"Unexpected error in {place}: {text}.")
     raise AssertionError("tries must be at least 1")
 
 

@@ -84,7 +84,7 @@ def check_folder(path: Path) -> None:
             )
     if path.is_dir() and not (path / RECORD).exists():
         # Hidden: the lock, and what file browsers leave.
-        others = sorted(child.name for child in _visible(path) if not _is_left(child))
+        others = sorted(child.name for child in _visible(path) if not _is_leftover(child))
         if others:
             raise OutputExistsError(
                 f"{path} is no faceset, and holds other files: {', '.join(others[:3])}.",
@@ -96,7 +96,7 @@ def _visible(folder: Path) -> list[Path]:
     return [child for child in folder.iterdir() if not child.name.startswith(".")]
 
 
-def _is_left(child: Path) -> bool:
+def _is_leftover(child: Path) -> bool:
     """Whether it is what a process that was killed left of a faceset without faces."""
     return child.name == SEGMENTS and child.is_dir() and not _visible(child)
 

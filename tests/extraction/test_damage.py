@@ -37,7 +37,7 @@ def segments_in(directory: Path) -> int:
         ((3, 23), {}, "2 of 25 images cannot be read: 03.png, 23.png ("),
         # Between the last photo of the span and the first one after it.
         ((3, 21, 22, 23), {"end_frame": 22}, "2 of 25 images cannot be read: 03.png, 21.png ("),
-        # All that the last segment would have, of which there is none then.
+        # All photos of the last segment, which is not written then.
         ((3, *range(20, 25)), {}, "6 of 25 images cannot be read: 03.png, 20.png, 21.png, "),
         ((2, 3), {"first_frame": 3}, "1 of 25 images cannot be read: 03.png ("),
     ],

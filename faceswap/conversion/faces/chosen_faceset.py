@@ -49,8 +49,8 @@ class ChosenFacesets:
             hashed: The source with the hashes of its files; None to hash them if need be.
 
         Raises:
-            FacesetError: There is none of the source in the folder, or more than one, or it is
-                unfinished or damaged.
+            FacesetError: The folder has no faceset of the source, or more than one, or the faceset
+                is unfinished or damaged.
             MediaError: The source cannot be read.
         """
         path = self._path
