@@ -10,9 +10,10 @@ from faceswap.conversion import pipeline
 from faceswap.conversion.output.names import name_outputs
 from faceswap.conversion.settings import ConvertConfig, EncodeConfig
 from faceswap.conversion.setup import ConvertSetup
+from faceswap.conversion.sharded import join_segments
 from faceswap.conversion.video import conversion
 from faceswap.conversion.video.segments import plan_segments
-from faceswap.conversion.work import ConvertItem, ConvertWork, FindFacesWork
+from faceswap.conversion.work import ConvertItem, ConvertWork, FindFacesWork, SharedVideo
 from faceswap.core.errors import NoFacesError, OutputBusyError, OutputExistsError
 from faceswap.engines.work import Plan
 from faceswap.extraction import pipeline as extraction_pipeline
@@ -119,6 +120,19 @@ def test_what_another_process_has_in_its_hands_is_not_begun_anew(setup, clip, tm
         pytest.raises(OutputBusyError, match=f"process {holder.pid}"),
     ):
         FindFacesWork(changed).plan(one)
+
+
+def test_a_process_that_is_late_leaves_another_conversion_alone(setup, clip, tmp_path):
+    one = item(clip, tmp_path / "out.mp4")
+    do(FindFacesWork(replace(setup)), one)
+    plan, report = do(ConvertWork(replace(setup)), one)
+    late = SharedVideo.of(setup.job(one.source, one.outputs), plan.facts)
+    changed = replace(setup, config=ConvertConfig(encode=EncodeConfig(crf=30)))
+    assert FindFacesWork(changed, overwrite=True).plan(one).parts
+    before = sorted(one.outputs.work.rglob("*"))
+    found = join_segments(late.job, late.video, late.plan, 0, 0.0, assigned=False, overwrite=False)
+    assert (found.frames, found.frames_now) == (report.frames, 0)
+    assert sorted(one.outputs.work.rglob("*")) == before
 
 
 def test_a_video_is_hashed_where_it_is_planned_alone(setup, clip, tmp_path, monkeypatch):
