@@ -131,6 +131,7 @@ def test_a_process_that_is_late_leaves_another_conversion_alone(setup, clip, tmp
     assert FindFacesWork(changed, overwrite=True).plan(one).parts
     before = sorted(one.outputs.work.rglob("*"))
     found = join_segments(late.job, late.video, late.plan, 0, 0.0, assigned=False, overwrite=False)
+    assert found is not None
     assert (found.frames, found.frames_now) == (report.frames, 0)
     assert sorted(one.outputs.work.rglob("*")) == before
 
