@@ -24,6 +24,7 @@ from faceswap.core.errors import ConfigError, StorageFullError, WeightsUnavailab
 from faceswap.core.optional import require
 from faceswap.engines.joining import Joining, PartRow
 from faceswap.engines.ledger import Ledger
+from faceswap.engines.ray_capacity import Capacity
 from faceswap.engines.ray_finishing import Finishers
 from faceswap.engines.ray_processes import Planner, Worker
 from faceswap.engines.work import Item, Outcome, PartResult, Work
@@ -32,9 +33,6 @@ R = TypeVar("R")
 
 _WAVE = 10_000  # items of one data set: Ray keeps an entry for each of them
 _PATIENCE_S = 10.0
-# Shares of a GPU. Planners and finishers compute nothing, but open what workers do, and the same
-# kind of device is part of a conversion's identity.
-_WORKER, _SLIVER = 0.8, 0.02
 _STORE_BYTES = 200 << 20  # of shared memory on a machine without a cluster: rows are small
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -196,7 +194,6 @@ class _Run:
     ) -> None:
         self._ray = ray
         self._items = items
-        self._options = options
         self._report = on_progress
         self._progress = Progress()
         self._begun = time.monotonic()
@@ -204,6 +201,7 @@ class _Run:
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         )
+        self._capacity = Capacity.of(ray.nodes(), options.gpus)
         name = f"faceswap-{uuid.uuid4().hex}"
         self._ledger = (
             ray.remote(Ledger).options(name=name, num_cpus=0, scheduling_strategy=here).remote()
@@ -214,8 +212,8 @@ class _Run:
             "ledger": name,
             "tries": options.tries,
         }
-        count = 1 if work.ordered else len(self._alive())
-        self._finishers = Finishers(ray, self._station, count, self._gpus(_SLIVER))
+        finishers = 1 if work.ordered else self._capacity.machines
+        self._finishers = Finishers(ray, self._station, finishers, self._capacity.helper_gpu)
 
     def outcomes(self) -> Iterator[Outcome[Any]]:
         """Runs everything; see ``RayEngine.run``."""
@@ -251,7 +249,7 @@ class _Run:
         context.print_on_execution_start = False
         wave = self._items[first : first + _WAVE]
         rows = [{"item": (number, item)} for number, item in enumerate(wave, first)]
-        cpus = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        capacity = self._capacity
         with data.DataContext.current(context):
             dataset = (
                 data.from_items(rows, override_num_blocks=len(rows))
@@ -259,11 +257,11 @@ class _Run:
                     Planner,
                     fn_constructor_kwargs=self._station,
                     num_cpus=0,  # with workers on all CPUs, it would never begin
-                    num_gpus=self._gpus(_SLIVER),
+                    num_gpus=capacity.helper_gpu,
                     # One item at a time: of two that are repeated, the second could come first,
                     # and wait for parts of the first.
                     compute=data.ActorPoolStrategy(
-                        min_size=1, max_size=len(self._alive()), max_tasks_in_flight_per_actor=1
+                        min_size=1, max_size=capacity.machines, max_tasks_in_flight_per_actor=1
                     ),
                 )
                 .map_batches(
@@ -272,9 +270,11 @@ class _Run:
                     batch_size=1,
                     batch_format="numpy",
                     num_cpus=1,
-                    num_gpus=self._gpus(_WORKER),
+                    num_gpus=capacity.worker_gpu,
                     compute=data.ActorPoolStrategy(
-                        min_size=1, initial_size=min(cpus, 64), max_tasks_in_flight_per_actor=1
+                        min_size=1,
+                        initial_size=capacity.workers,
+                        max_tasks_in_flight_per_actor=1,
                     ),
                 )
             )
@@ -283,16 +283,6 @@ class _Run:
                 batch_size=None, batch_format="numpy", prefetch_batches=0
             ):
                 yield from batch["row"]
-
-    def _gpus(self, share: float) -> float:
-        """Share of a GPU that a process asks for; none in a run without GPUs."""
-        uses = self._options.gpus
-        if uses is None:
-            uses = bool(self._ray.cluster_resources().get("GPU"))
-        return share if uses else 0.0
-
-    def _alive(self) -> list[str]:
-        return [node["NodeID"] for node in self._ray.nodes() if node["Alive"]]
 
     def _count(self, row: PartRow) -> None:
         result = row.result or PartResult(0)

@@ -1,0 +1,35 @@
+"""How many processes a run on a cluster begins with."""
+
+from typing import Any
+
+from faceswap.engines.ray_capacity import Capacity
+
+
+def node(*, alive: bool = True, **resources: float) -> dict[str, Any]:
+    return {"Alive": alive, "Resources": resources}
+
+
+CPUS = [node(CPU=16.0), node(CPU=8.0), node(CPU=64.0, alive=False), node()]
+MIXED = [*CPUS, node(CPU=32.0, GPU=2.0)]
+
+
+def test_a_cluster_without_gpus_works_on_its_cpus():
+    assert Capacity.of(CPUS, None) == Capacity(machines=3, workers=24)
+    assert Capacity.of([node(CPU=500.0)], None) == Capacity(machines=1, workers=64)
+
+
+def test_gpus_are_used_where_there_are_some_unless_they_are_not_wanted():
+    with_gpus = Capacity.of(MIXED, None)
+    assert (with_gpus.machines, with_gpus.workers) == (1, 2)
+    assert Capacity.of(MIXED, gpus=False) == Capacity(machines=4, workers=56)
+
+
+def test_gpus_that_are_not_there_yet_are_waited_for():
+    wanted = Capacity.of(CPUS, gpus=True)
+    assert (wanted.machines, wanted.workers) == (1, 1)
+    assert wanted.worker_gpu > 0.5  # of two workers, each has a GPU of its own
+
+
+def test_all_that_plan_and_join_fit_beside_one_worker():
+    capacity = Capacity.of([node(CPU=8.0, GPU=1.0)] * 50, None)
+    assert 2 * capacity.machines * capacity.helper_gpu + capacity.worker_gpu <= 1
