@@ -65,6 +65,10 @@ def test_frames_are_those_of_the_other_reader(make_video, tmp_path, monkeypatch,
         ({"colour": (9, 1)}, "matrix is number 9"),
         ({"name": "a.ts"}, "container is mpegts"),
         ({"options": {"flags": "+ilme+ildct", "x264-params": "tff=1"}}, "interlaced"),
+        (
+            {"options": {"x264-params": "intra-refresh=1:keyint=12:bframes=0"}},
+            "decoded by themselves",
+        ),
     ],
     ids=str,
 )
