@@ -1,10 +1,13 @@
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from faceswap.core.errors import MediaError, SourceChangedError
 from faceswap.core.hashed_file import HashedFile
+
+NANOSECONDS = ("st_atime_ns", "st_mtime_ns", "st_ctime_ns")
 
 
 @pytest.fixture
@@ -14,13 +17,37 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_an_unchanged_file_is_not_read_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hashed = HashedFile.of(file)
-
+def never_read(monkeypatch: pytest.MonkeyPatch) -> None:
     def read_again(_path: Path) -> str:
         raise AssertionError
 
     monkeypatch.setattr("faceswap.core.hashed_file.sha256_file", read_again)
+
+
+def test_an_unchanged_file_is_not_read_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed = HashedFile.of(file)
+    never_read(monkeypatch)
+    hashed.check()
+
+
+def test_a_touched_file_is_read_again_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed = HashedFile.of(file)
+    os.utime(file, (1, 1))
+    hashed.check()
+    never_read(monkeypatch)
+    hashed.check()
+
+
+def test_on_another_machine_its_file_system_has_another_number(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed, found = HashedFile.of(file), file.stat()
+    fields = [*found]
+    fields[stat.ST_DEV] += 1
+    elsewhere = os.stat_result(fields, {name: getattr(found, name) for name in NANOSECONDS})
+    monkeypatch.setattr(Path, "stat", lambda *_, **__: elsewhere)
+    assert Path.stat(file).st_dev != found.st_dev
+    never_read(monkeypatch)
     hashed.check()
 
 
