@@ -76,6 +76,7 @@ class SourceExtraction:
         networks: Networks | None = None,
         overwrite: bool = False,
         run: str = "",
+        joins: bool = False,
     ) -> "SourceExtraction":
         """Opens the faceset of a source.
 
@@ -91,6 +92,7 @@ class SourceExtraction:
             overwrite: Whether to replace an existing faceset, once the first face is found.
             run: Text that the processes of one extraction have in common; "" for an extraction by
                 this process alone.
+            joins: Whether another process of the run has begun the replacement of a faceset.
 
         Raises:
             FaceswapError: As in ``pipeline.extract_source``.
@@ -111,6 +113,7 @@ class SourceExtraction:
             overwrite=overwrite,
             smooths=imported is None or not imported.have_landmarks,
             run=run,
+            joins=joins,
         )
         return cls(hashed, settings, writer, tracker, maskers, decoding, people)
 

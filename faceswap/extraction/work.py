@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from faceswap.core.device import pick_device
+from faceswap.core.errors import NoFacesError
 from faceswap.core.locks import hold_folder
 from faceswap.core.outputs import check_outputs
 from faceswap.engines.work import Part, PartResult, Plan
@@ -29,8 +30,9 @@ from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.source_extraction import SourceExtraction
 from faceswap.facesets.files import RECORD, REPLACES, SEGMENTS, remove_empty_folder
 from faceswap.facesets.record import read_record
+from faceswap.facesets.replacement import Replacement
 from faceswap.facesets.segments import segment_files
-from faceswap.facesets.subjects import set_subject
+from faceswap.facesets.subjects import is_faceset, set_subject
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.media.hashed_source import HashedSource, hash_source
 from faceswap.media.remote_sources import fetched
@@ -82,17 +84,21 @@ class ExtractWork:
 
     def plan(self, item: Source) -> Plan:
         """Hashes a source, begins its faceset, and divides what is left to do."""
-        if item.origin:
-            return Plan([Part(0)])
         directory = self.folder / item.name
+        if item.origin:
+            if self.overwrite and is_faceset(directory):
+                Replacement(directory, self.run_name)
+            return Plan([Part(0)])
         check_outputs([directory / RECORD], overwrite=True)
         hashed = hash_source(item)
         with hold_folder(directory, _PURPOSE):
-            return plan_parts(self._open(hashed, self._settings_of(item)))
+            return plan_parts(self._open(hashed, self._settings_of(item), joins=False))
 
     def run(self, item: Source, part: Part) -> PartResult:
         """Extracts some segments of a source, or all of it."""
         if isinstance(part.content, SegmentsPart):
+            if not is_faceset(self.folder / item.name):  # it had no faces, and this process is late
+                return PartResult(0)
             return run_part(self._open(part.content.hashed, part.content.settings), part.content)
         try:
             with TemporaryDirectory(prefix="faceswap-") as at, fetched(item, Path(at)) as local:
@@ -105,6 +111,8 @@ class ExtractWork:
     ) -> ExtractReport:
         """Makes the faceset of all segments."""
         directory = self.folder / item.name
+        if not is_faceset(directory):  # a process was killed just after it had removed it
+            raise NoFacesError(f"No face was found in {item.path}.")
         record = read_record(directory)
         notes: tuple[str, ...] = ()
         replaces = (directory / SEGMENTS / REPLACES).exists()
@@ -132,6 +140,7 @@ class ExtractWork:
                     record["extractor"],
                     overwrite=self.overwrite,
                     run=self.run_name,
+                    joins=True,
                 )
                 if writer.complete:
                     return facts.notes
@@ -141,7 +150,10 @@ class ExtractWork:
         finally:
             remove_empty_folder(directory)
 
-    def _open(self, hashed: HashedSource, settings: ExtractSettings) -> SourceExtraction:
+    def _open(
+        self, hashed: HashedSource, settings: ExtractSettings, *, joins: bool = True
+    ) -> SourceExtraction:
+        """The extraction of a source, by a process that joins what ``plan`` began."""
         return SourceExtraction.open(
             hashed,
             self.folder / hashed.source.name,
@@ -150,6 +162,7 @@ class ExtractWork:
             networks=self._networks,
             overwrite=self.overwrite,
             run=self.run_name,
+            joins=joins,
         )
 
     def _settings_of(self, source: Source) -> ExtractSettings:

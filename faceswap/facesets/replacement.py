@@ -32,18 +32,24 @@ class Replacement:
         path: Directory of the faceset.
         run: Text that the processes of one extraction have in common; "" for an extraction by this
             process alone.
+        joins: Whether another process of the run has begun the replacement already.
 
     Attributes:
         begun: Whether a process of this run has begun the new faceset, as far as this one knows.
+
+    Raises:
+        FacesetError: The replacement that this process joins has ended meanwhile.
     """
 
-    def __init__(self, path: Path, run: str) -> None:
+    def __init__(self, path: Path, run: str, *, joins: bool = False) -> None:
         self._path = path
         self._note = path / SEGMENTS / REPLACES
         self._run = run or uuid.uuid4().hex
         with _alone(path):
             self.begun = self._is_noted(begun=True)
             if not self.begun and not self._is_noted(begun=False):
+                if joins:
+                    raise self._ended()
                 _undo(path)
                 _set_aside(path)
                 self._write(begun=False)
@@ -58,14 +64,22 @@ class Replacement:
 
         Args:
             begin: Callback that removes the old faceset and writes the record of the new one.
+
+        Raises:
+            FacesetError: The replacement has ended meanwhile.
         """
         with _alone(self._path):
             if not self._is_noted(begun=True):
+                if not self._is_noted(begun=False):
+                    raise self._ended()
                 for name in (ASIDE, *OLD_SEGMENTS):  # they do not belong to the new record
                     remove_tables(self._path / name)
                 begin()
                 self._write(begun=True)
         self.begun = True
+
+    def _ended(self) -> FacesetError:
+        return FacesetError(f"Another process has ended the replacement of {self._path}.")
 
     def _is_noted(self, *, begun: bool) -> bool:
         noted = _read(self._path)

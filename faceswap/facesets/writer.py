@@ -75,6 +75,7 @@ class FacesetWriter:
         overwrite: bool,
         smooths: bool = True,
         run: str = "",
+        joins: bool = False,
     ) -> None:
         """Opens or creates the directory.
 
@@ -87,10 +88,13 @@ class FacesetWriter:
             smooths: Whether the landmarks of a video are smoothed in time.
             run: Text that the processes of one extraction have in common: they replace an existing
                 faceset once. "" for an extraction by this process alone.
+            joins: Whether another process of the run has begun the replacement of an existing
+                faceset: one that is no longer replaced is left alone.
 
         Raises:
             FacesetError: The directory holds the faces of another source or of other settings, or
-                an unfinished faceset that an earlier version wrote, or leads elsewhere by a link.
+                an unfinished faceset that an earlier version wrote, or leads elsewhere by a link;
+                or the replacement that this process joins has ended.
             OutputExistsError: The directory holds files, but no faceset.
         """
         self.path = path
@@ -103,10 +107,15 @@ class FacesetWriter:
         # Of the processes of a run, one begins a faceset.
         one = hold_file(path / RECORD, "the beginning of a faceset", wait=True)
         with one if run else nullcontext():
-            self._open(source, extractor, overwrite, run)
+            self._open(source, extractor, overwrite, run, joins)
 
     def _open(
-        self, source: dict[str, Any], extractor: dict[str, Any], overwrite: bool, run: str
+        self,
+        source: dict[str, Any],
+        extractor: dict[str, Any],
+        overwrite: bool,
+        run: str,
+        joins: bool,
     ) -> None:
         path = self.path
         check_folder(path)
@@ -129,7 +138,7 @@ class FacesetWriter:
         if self.complete:
             self._remove_merged_segments()
         elif exists and overwrite:
-            self._replacement = Replacement(path, run)
+            self._replacement = Replacement(path, run, joins=joins)
             self._begun = self._replacement.begun
             if self._begun and (record := read_record(path))["complete"]:
                 self.record, self.complete = record, True  # by a process that was then killed

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from faceswap.core.errors import MediaError, NoFacesError
+from faceswap.core.errors import FacesetError, MediaError, NoFacesError
 from faceswap.engines.work import Part, PartResult
 from faceswap.extraction.moments import Moment
 from faceswap.extraction.people_options import PeopleOptions
@@ -167,3 +167,34 @@ def test_a_part_of_a_process_that_seemed_dead_changes_nothing(source, tmp_path):
     before = content(tmp_path / "clip")
     assert [result.frames for result in run(made, source, plan.parts)] == [0, 0, 0]
     assert content(tmp_path / "clip") == before
+
+
+def test_a_late_part_leaves_a_faceset_that_was_replaced_alone(source, tmp_path):
+    extract_source(source, tmp_path / "clip", SETTINGS)
+    made = work(tmp_path, overwrite=True)
+    plan = made.plan(source)
+    made.finish(source, plan.facts, run(made, source, plan.parts))
+    before = content(tmp_path / "clip")
+    with pytest.raises(FacesetError, match="Another process has ended the replacement"):
+        run(made, source, plan.parts)
+    assert content(tmp_path / "clip") == before
+
+
+def test_a_late_part_of_a_source_without_faces_leaves_nothing(tmp_path):
+    (plain,) = find_sources([write_clip(tmp_path / "plain.mp4", 30, plain_picture)])
+    made = work(tmp_path / "faces")
+    plan = made.plan(plain)
+    with pytest.raises(NoFacesError):
+        made.finish(plain, plan.facts, run(made, plain, plan.parts))
+    assert [result.frames for result in run(made, plain, plan.parts)] == [0] * len(plan.parts)
+    assert not (tmp_path / "faces" / "plain").exists()
+
+
+def test_a_join_that_is_repeated_after_it_found_no_face_says_the_same(tmp_path):
+    (plain,) = find_sources([write_clip(tmp_path / "plain.mp4", 30, plain_picture)])
+    made = work(tmp_path / "faces")
+    plan = made.plan(plain)
+    results = run(made, plain, plan.parts)
+    for _ in range(2):
+        with pytest.raises(NoFacesError, match="No face was found"):
+            made.finish(plain, plan.facts, results)
