@@ -207,8 +207,8 @@ def _convert_on_ray(
 ) -> list[ConvertReport | None]:
     """Converts sources on a cluster: finds the faces of all of them, and swaps them then."""
     items = [ConvertItem(*pair) for pair in zip(sources, outputs, strict=True)]
-    shared = replace(setup)  # without the networks of this process
     with ray_engine(address, tries, setup.device) as ray:
+        shared = replace(setup, device=ray.device)  # without the networks of this process
         faces = run_with_progress(ray, FindFacesWork(shared, overwrite), items, "find faces")
         failed = {outcome.name for outcome in faces if outcome.report is None}
         found = [item for item in items if item.name not in failed]

@@ -53,8 +53,7 @@ def ray_engine(address: str, tries: int, device: str) -> Iterator[RayEngine]:
             f"Expected cuda, cpu or auto with --engine ray, found {device!r}.",
             "Each worker gets a GPU of its own; omit the number.",
         )
-    gpus = None if device == "auto" else device == "cuda"
-    with connected(RayOptions(address, tries, gpus)) as engine:
+    with connected(RayOptions(address, tries, device)) as engine:
         yield engine
 
 

@@ -1,7 +1,8 @@
 """The verb ``faceswap extract``: finds, tracks and aligns faces in videos and photos."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from faceswap.core.console import note
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError
 from faceswap.core.files import user_path
+from faceswap.core.outputs import check_outputs
 from faceswap.core.urls import is_url
 from faceswap.engine_options import (
     LOCAL,
@@ -75,6 +77,7 @@ from faceswap.extraction.selection import Selection, parse_range
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.shards import of_shard, parse_shard
 from faceswap.extraction.work import ExtractWork
+from faceswap.facesets.files import RECORD
 from faceswap.facesets.subjects import set_subject
 from faceswap.maskers import split_names
 from faceswap.media.remote_sources import fetched, find_remote_sources
@@ -196,10 +199,10 @@ def extract(
                 chosen, (*(only or ()),), (*(exclude or ()),), threshold, largest
             )
             run_name = uuid.uuid4().hex
-            work = ExtractWork(
-                target.path, settings, span, options, stated, device, overwrite, run_name
-            )
-            with ray_engine(address, tries, device) as ray:
+            with _made(target.path), ray_engine(address, tries, device) as ray:
+                work = ExtractWork(
+                    target.path, settings, span, options, stated, ray.device, overwrite, run_name
+                )
                 outcomes = run_with_progress(ray, work, sources, "extract", _described)
             show_outcomes(outcomes)
             failures = sum(outcome.report is None for outcome in outcomes)
@@ -208,6 +211,20 @@ def extract(
             f"{failures} of {len(sources)} sources could not be extracted (see above).",
             "The facesets of the others are complete.",
         )
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """A folder that machines can find before anything is in it; it is removed if nothing is."""
+    check_outputs([folder / RECORD], overwrite=True)
+    created = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        if created:
+            with suppress(OSError):  # it has content
+                folder.rmdir()
 
 
 def _described(report: ExtractReport) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from faceswap.conversion.faces.assignment import Assignment
 from faceswap.conversion.faces.finding import FaceFinding
@@ -131,6 +132,11 @@ class _ConversionWork:
     def ordered(self) -> bool:
         """Whether sources are finished in their order: no, each is for itself."""
         return False
+
+    def places(self, item: ConvertItem) -> Sequence[Path]:
+        """The footage, the model, and the facesets if there are some."""
+        setup = self.setup
+        return [item.source.path, setup.model, *filter(None, [setup.faceset])]
 
     @cached_property
     def _opened(self) -> dict[str, SharedVideo]:

@@ -4,6 +4,7 @@ It lies in one small process on the machine of the driver. Nothing in it outlive
 done is known from the results on disk.
 """
 
+import time
 from typing import Any
 
 
@@ -14,6 +15,8 @@ class Ledger:
         self._plans: dict[int, Any] = {}
         self._waiting: dict[int, set[int]] = {}
         self._tries: dict[int, dict[int, list[str]]] = {}
+        self._causes: dict[int, dict[int, str]] = {}
+        self._last_begun = time.monotonic()
 
     def plan_of(self, item: int) -> Any:
         """The plan of an item, as it was stored; None if it has none."""
@@ -46,12 +49,25 @@ class Ledger:
         Returns:
             Number of tries so far, this one included.
         """
+        self._last_begun = time.monotonic()
         self._waiting.get(item, set()).discard(part)
         nodes = self._tries.setdefault(item, {}).setdefault(part, [])
         nodes.append(node)
         return sum(each in alive for each in nodes)
 
+    def fail(self, item: int, part: int, cause: str) -> None:
+        """Takes note of why a try is about to end its process."""
+        self._causes.setdefault(item, {})[part] = cause
+
+    def cause(self, item: int, part: int) -> str:
+        """Cause of the last such try; "" if none is known."""
+        return self._causes.get(item, {}).get(part, "")
+
+    def quiet(self) -> float:
+        """Seconds since anything was begun."""
+        return time.monotonic() - self._last_begun
+
     def drop(self, item: int) -> None:
         """Forgets an item that is finished."""
-        for entries in (self._plans, self._waiting, self._tries):
+        for entries in (self._plans, self._waiting, self._tries, self._causes):
             entries.pop(item, None)

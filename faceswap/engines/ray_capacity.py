@@ -1,8 +1,10 @@
 """How many processes of each kind a run on a cluster begins with."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+Node = Mapping[str, Any]
 
 # Shares of a GPU. Planners and finishers compute nothing, but open what workers do, and the same
 # kind of device is part of a conversion's identity. Those of 50 machines fit beside one worker.
@@ -27,21 +29,32 @@ class Capacity:
     helper_gpu: float = 0.0
 
     @classmethod
-    def of(cls, nodes: Iterable[Mapping[str, Any]], gpus: bool | None) -> "Capacity":
+    def of(cls, nodes: Iterable[Node], *, gpus: bool) -> "Capacity":
         """What some nodes offer.
 
         Args:
             nodes: Nodes, as ``ray.nodes`` describes them.
-            gpus: Whether each worker gets a GPU; None if a node has one.
+            gpus: Whether each worker gets a GPU.
         """
-        alive = [node["Resources"] for node in nodes if node["Alive"]]
-        with_gpu = [offer for offer in alive if offer.get("GPU")]
-        uses_gpus = bool(with_gpu) if gpus is None else gpus
-        able, kind = (with_gpu, "GPU") if uses_gpus else (alive, "CPU")
+        offers = [*_offers(nodes)]
+        able, kind = ([*filter(_has_gpu, offers)], "GPU") if gpus else (offers, "CPU")
         slots = int(sum(offer.get(kind, 0) for offer in able))
         return cls(
             machines=max(1, len(able)),
             workers=min(max(1, slots), _MOST_WORKERS),
-            worker_gpu=_WORKER_GPU if uses_gpus else 0.0,
-            helper_gpu=_HELPER_GPU if uses_gpus else 0.0,
+            worker_gpu=_WORKER_GPU if gpus else 0.0,
+            helper_gpu=_HELPER_GPU if gpus else 0.0,
         )
+
+
+def has_gpus(nodes: Iterable[Node]) -> bool:
+    """Whether some of the nodes offer a GPU."""
+    return any(map(_has_gpu, _offers(nodes)))
+
+
+def _offers(nodes: Iterable[Node]) -> Iterator[Mapping[str, float]]:
+    return (node["Resources"] for node in nodes if node["Alive"])
+
+
+def _has_gpu(offer: Mapping[str, float]) -> bool:
+    return offer.get("GPU", 0) > 0

@@ -24,7 +24,7 @@ from faceswap.core.errors import ConfigError, StorageFullError, WeightsUnavailab
 from faceswap.core.optional import require
 from faceswap.engines.joining import Joining, PartRow
 from faceswap.engines.ledger import Ledger
-from faceswap.engines.ray_capacity import Capacity
+from faceswap.engines.ray_capacity import Capacity, has_gpus
 from faceswap.engines.ray_finishing import Finishers
 from faceswap.engines.ray_processes import Planner, Worker
 from faceswap.engines.work import Item, Outcome, PartResult, Work
@@ -51,12 +51,13 @@ class RayOptions:
             ``RAY_ADDRESS``, or else for processes on this machine alone.
         tries: Times that a part, or the planning or joining of an item, may end its process before
             it is reported.
-        gpus: Whether each worker gets a GPU; None if the cluster has some.
+        device: Device of the networks: "cuda" for a GPU for each worker, "auto" for that where the
+            cluster has GPUs and for "cpu" otherwise.
     """
 
     address: str = ""
     tries: int = 3
-    gpus: bool | None = None
+    device: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,17 @@ class RayEngine:
     Args:
         ray: The library, connected.
         options: Address and resources of the cluster.
+
+    Attributes:
+        device: Device of the networks, other than "auto".
     """
 
     def __init__(self, ray: Any, options: RayOptions) -> None:
         self._ray = ray
-        self._options = options
+        self._tries = options.tries
+        self.device = options.device
+        if self.device == "auto":
+            self.device = "cuda" if has_gpus(ray.nodes()) else "cpu"
 
     def run(
         self,
@@ -111,7 +118,8 @@ class RayEngine:
             WeightsUnavailable: Weights are missing, which all need.
             ConfigError: A process of the cluster cannot begin to work.
         """
-        yield from _Run(self._ray, work, items, self._options, on_progress).outcomes()
+        capacity = Capacity.of(self._ray.nodes(), gpus=self.device == "cuda")
+        yield from _Run(self._ray, work, items, self._tries, capacity, on_progress).outcomes()
 
 
 @contextmanager
@@ -189,11 +197,13 @@ class _Run:
         ray: Any,
         work: Work[Any],
         items: Sequence[Item],
-        options: RayOptions,
+        tries: int,
+        capacity: Capacity,
         on_progress: Callable[[Progress], None],
     ) -> None:
         self._ray = ray
         self._items = items
+        self._capacity = capacity
         self._report = on_progress
         self._progress = Progress()
         self._begun = time.monotonic()
@@ -201,7 +211,6 @@ class _Run:
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         )
-        self._capacity = Capacity.of(ray.nodes(), options.gpus)
         name = f"faceswap-{uuid.uuid4().hex}"
         self._ledger = (
             ray.remote(Ledger).options(name=name, num_cpus=0, scheduling_strategy=here).remote()
@@ -210,10 +219,10 @@ class _Run:
             "work": work,
             "folder": str(Path.cwd()),
             "ledger": name,
-            "tries": options.tries,
+            "tries": tries,
         }
-        finishers = 1 if work.ordered else self._capacity.machines
-        self._finishers = Finishers(ray, self._station, finishers, self._capacity.helper_gpu)
+        finishers = 1 if work.ordered else capacity.machines
+        self._finishers = Finishers(ray, self._station, finishers, capacity.helper_gpu)
 
     def outcomes(self) -> Iterator[Outcome[Any]]:
         """Runs everything; see ``RayEngine.run``."""

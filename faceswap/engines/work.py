@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 R = TypeVar("R")
@@ -67,6 +68,10 @@ class Work(Protocol[R_co]):
     @property
     def ordered(self) -> bool:
         """Whether items are finished one after the other, in their order."""
+        ...
+
+    def places(self, item: Any, /) -> Sequence[Path]:
+        """Files and folders that every machine has which can work on an item."""
         ...
 
     def plan(self, item: Any, /) -> Plan:

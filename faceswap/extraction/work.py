@@ -82,6 +82,10 @@ class ExtractWork:
     def _people(self) -> People:
         return self.people.build(self._networks.device)
 
+    def places(self, item: Source) -> Sequence[Path]:
+        """The folder of the facesets, and the footage unless it is at a URL."""
+        return [self.folder] if item.origin else [self.folder, item.path]
+
     def plan(self, item: Source) -> Plan:
         """Hashes a source, begins its faceset, and divides what is left to do."""
         directory = self.folder / item.name

@@ -40,6 +40,10 @@ class RecogniseWork:
     def _recognizer(self) -> Recognizer:
         return build_recognizer()
 
+    def places(self, item: FacesetItem) -> Sequence[Path]:
+        """The faceset."""
+        return [item.path]
+
     def plan(self, item: FacesetItem) -> Plan:
         """One part, unless the faceset has embeddings."""
         if has_embeddings(item.path):

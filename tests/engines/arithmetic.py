@@ -35,6 +35,10 @@ class Addition:
     folder: Path
     ordered: bool = True
 
+    def places(self, _item: Sum) -> Sequence[Path]:
+        """The folder of the files."""
+        return [self.folder]
+
     def plan(self, item: Sum) -> Plan:
         """A part for each number whose file is not there."""
         self._go_wrong(item, "plan")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from faceswap.engines.ray_capacity import Capacity
+from faceswap.engines.ray_capacity import Capacity, has_gpus
 
 
 def node(*, alive: bool = True, **resources: float) -> dict[str, Any]:
@@ -14,12 +14,14 @@ MIXED = [*CPUS, node(CPU=32.0, GPU=2.0)]
 
 
 def test_a_cluster_without_gpus_works_on_its_cpus():
-    assert Capacity.of(CPUS, None) == Capacity(machines=3, workers=24)
-    assert Capacity.of([node(CPU=500.0)], None) == Capacity(machines=1, workers=64)
+    assert not has_gpus(CPUS)
+    assert Capacity.of(CPUS, gpus=False) == Capacity(machines=3, workers=24)
+    assert Capacity.of([node(CPU=500.0)], gpus=False) == Capacity(machines=1, workers=64)
 
 
-def test_gpus_are_used_where_there_are_some_unless_they_are_not_wanted():
-    with_gpus = Capacity.of(MIXED, None)
+def test_only_machines_with_gpus_count_where_they_are_used():
+    assert has_gpus(MIXED)
+    with_gpus = Capacity.of(MIXED, gpus=True)
     assert (with_gpus.machines, with_gpus.workers) == (1, 2)
     assert Capacity.of(MIXED, gpus=False) == Capacity(machines=4, workers=56)
 
@@ -31,5 +33,5 @@ def test_gpus_that_are_not_there_yet_are_waited_for():
 
 
 def test_all_that_plan_and_join_fit_beside_one_worker():
-    capacity = Capacity.of([node(CPU=8.0, GPU=1.0)] * 50, None)
+    capacity = Capacity.of([node(CPU=8.0, GPU=1.0)] * 50, gpus=True)
     assert 2 * capacity.machines * capacity.helper_gpu + capacity.worker_gpu <= 1

@@ -29,7 +29,7 @@ def engine() -> Iterator[RayEngine]:
         changed.delenv("RAY_ADDRESS", raising=False)
         changed.setenv("FACESWAP_TEST", "1")
         changed.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps(job))
-        with connected(RayOptions(tries=3, gpus=False)) as engine:
+        with connected(RayOptions(tries=3, device="cpu")) as engine:
             yield engine
 
 
@@ -60,7 +60,7 @@ def test_what_goes_wrong_with_one_item_leaves_the_others(engine, tmp_path):
     assert reasons["deadly"] == "The process ended 3 times while it did part 1."
     assert reasons["wrong_plan"] == "It cannot be read. Copy it again."
     assert reasons["faulty"].startswith("Unexpected error in ")
-    assert reasons["faulty"].endswith("ZeroDivisionError: division by zero.")
+    assert "ZeroDivisionError: division by zero." in reasons["faulty"]
     assert (tmp_path / "order").read_text().split() == [name for name in names if name in good]
     assert (tmp_path / "deadly.tries").read_text() == "..."
     # Every part was done once, those beside a failure too.
