@@ -6,13 +6,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from faceswap.core.console import note
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError
 from faceswap.core.files import user_path
 from faceswap.core.outputs import check_outputs
+from faceswap.core.scratch import scratch_folder
 from faceswap.core.urls import is_url
 from faceswap.engine_options import (
     LOCAL,
@@ -170,8 +170,8 @@ def extract(
     target = OutputFolder(output)
     if engine != LOCAL:
         _check_shared(target, import_faces)
-    with TemporaryDirectory(prefix="faceswap-") as copies:
-        sources = of_shard(_find(inputs, target.path, Path(copies)), numbers)
+    with scratch_folder() as copies:
+        sources = of_shard(_find(inputs, target.path, copies), numbers)
         if import_faces is not None and len(sources) != 1:
             raise ConfigError(
                 f"Expected one source for --import, found {len(sources)}.",

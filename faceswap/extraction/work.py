@@ -1,16 +1,18 @@
 """Extraction as the work of an engine: planned, done in parts and assembled, by any processes."""
 
-from collections.abc import Sequence
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from faceswap.core.device import pick_device
-from faceswap.core.errors import NoFacesError
+from faceswap.core.errors import MediaError, NoFacesError, StorageFullError
 from faceswap.core.locks import hold_folder
 from faceswap.core.outputs import check_outputs
+from faceswap.core.scratch import scratch_folder
 from faceswap.engines.work import Part, PartResult, Plan
 from faceswap.extraction.assembly import Assembly
 from faceswap.extraction.identities import People
@@ -105,7 +107,7 @@ class ExtractWork:
                 return PartResult(0)
             return run_part(self._open(part.content.hashed, part.content.settings), part.content)
         try:
-            with TemporaryDirectory(prefix="faceswap-") as at, fetched(item, Path(at)) as local:
+            with _local(item) as local:
                 return run_whole(self._open(hash_source(local), self._settings_of(local)))
         finally:
             remove_empty_folder(self.folder / item.name)
@@ -172,3 +174,23 @@ class ExtractWork:
     def _settings_of(self, source: Source) -> ExtractSettings:
         first, end = frame_span(source, *self.span)
         return replace(self.settings, first_frame=first, end_frame=end)
+
+
+@contextmanager
+def _local(item: Source) -> Iterator[Source]:
+    """A source whose files are on this machine, in a temporary folder if it is at a URL.
+
+    Raises:
+        MediaError: The temporary folder of this machine is full, which concerns no other machine.
+    """
+    with ExitStack() as stack:
+        folder = stack.enter_context(scratch_folder())
+        try:
+            local = stack.enter_context(fetched(item, folder))
+        except StorageFullError as error:
+            raise MediaError(
+                f"There is no space for a copy of {item.name} in {folder.parent} on "
+                f"{platform.node()}.",
+                "Set TMPDIR to a larger folder where the nodes are started.",
+            ) from error
+        yield local

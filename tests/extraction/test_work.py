@@ -1,13 +1,14 @@
 """Extraction as the work of an engine, done part by part in any order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from faceswap.core.errors import FacesetError, MediaError, NoFacesError
+from faceswap.core.errors import FacesetError, MediaError, NoFacesError, StorageFullError
 from faceswap.engines.work import Part, PartResult
 from faceswap.extraction.moments import Moment
 from faceswap.extraction.people_options import PeopleOptions
@@ -147,6 +148,19 @@ def test_a_source_without_faces_leaves_nothing(tmp_path):
     with pytest.raises(NoFacesError, match="No face was found"):
         made.finish(plain, plan.facts, run(made, plain, plan.parts))
     assert not (tmp_path / "faces" / "plain").exists()
+
+
+def test_no_space_for_a_copy_of_footage_concerns_one_machine(tmp_path, monkeypatch):
+    @contextmanager
+    def full(_source: Source, _folder: Path) -> Iterator[Source]:
+        raise StorageFullError("The disk is full.")
+        yield
+
+    monkeypatch.setattr("faceswap.extraction.work.fetched", full)
+    at_url = Source(tmp_path / "a.mp4", "video", "a", (tmp_path / "a.mp4",), "memory://a.mp4")
+    made = work(tmp_path / "faces")
+    with pytest.raises(MediaError, match=r"no space for a copy of a in .* on "):
+        run(made, at_url, made.plan(at_url).parts)
 
 
 def test_photos_that_cannot_be_read_leave_nothing(tmp_path):
