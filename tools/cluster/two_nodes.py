@@ -7,7 +7,7 @@ runs beside the head, with RAY_ADDRESS set, and its exit code is returned. Every
 the end, also after Ctrl-C. Needs Linux, root and `ip` of iproute2; without them, `--isolation
 addresses` starts both nodes with addresses of the loopback interface.
 
-While the command runs, the worker node can be killed, as if its power failed, and started again:
+While the command runs, all processes of the worker node can be killed, and it can be started again:
 
     --kill-node 20 --start-node 40      # seconds after the start of the command
     kill -USR1 PID                      # PID of this program, TWO_NODES_PID for the command
