@@ -19,18 +19,22 @@ class Finishers:
     Args:
         ray: The library, connected.
         station: Arguments of each process.
-        count: Number of processes; with one, items are joined in the order in which they are added.
+        count: Number of processes; with one, which runs on this machine if it can, items are joined
+            in the order in which they are added.
         gpus: Share of a GPU that each asks for.
     """
 
     def __init__(self, ray: Any, station: dict[str, Any], count: int, gpus: float) -> None:
+        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            ray.get_runtime_context().get_node_id(), soft=True
+        )
         self._ray = ray
         actor = ray.remote(Finisher).options(
             num_cpus=0,
             num_gpus=gpus,
             max_restarts=-1,
             max_task_retries=-1,  # they count the tries themselves
-            scheduling_strategy="SPREAD",
+            scheduling_strategy="SPREAD" if count > 1 else here,
         )
         self._idle = deque(actor.remote(**station) for _ in range(count))
         self._waiting: deque[tuple[Pending, Item]] = deque()
