@@ -6,10 +6,8 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from av import CodecContext, Packet, VideoFrame
+from av import VideoFrame
 from av.container import InputContainer
-from av.error import FFmpegError
-from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from faceswap.core.errors import MediaError
@@ -18,7 +16,6 @@ from faceswap.media.colour import ColourTags, RgbConverter
 from faceswap.media.container import (
     choice_note,
     frame_rate,
-    has_coded_opacity,
     keep_only,
     known_ratio,
     open_media,
@@ -29,6 +26,7 @@ from faceswap.media.filters import DEINTERLACE, chroma_place, fields_of, filtere
 from faceswap.media.frame import Frame, Image
 from faceswap.media.light import LightMetadata
 from faceswap.media.orientation import Orientation
+from faceswap.media.picture_decoding import decode
 from faceswap.media.picture_losses import PictureLosses
 from faceswap.media.seek_points import (
     InexactSeekError,
@@ -37,17 +35,9 @@ from faceswap.media.seek_points import (
     find_seek_point,
     placed,
 )
-from faceswap.media.timeline import (
-    Damage,
-    PictureOrder,
-    has_presentation_stamps,
-    is_incomplete,
-    is_picture,
-)
+from faceswap.media.timeline import Damage, PictureOrder, has_presentation_stamps
 from faceswap.media.upright import UprightPictures
 from faceswap.media.video_info import VideoInfo
-
-_WITH_OPACITY = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 def probe(path: Path) -> VideoInfo:
@@ -59,7 +49,8 @@ def probe(path: Path) -> VideoInfo:
     with open_media(path) as container:
         stream = video_stream(container, path)
         keep_only(container, stream)
-        frame = next(decode(container, stream, PictureOrder(), Damage()), None)
+        packets = PictureClock(container, stream).continued(container.demux(stream))
+        frame = next(decode(packets, stream, PictureOrder(), Damage()), None)
         if frame is None:
             raise MediaError(
                 f"No frame of {path} can be decoded.", "The file is damaged: copy it again."
@@ -196,6 +187,7 @@ class VideoReader:
             stream = video_stream(container, info.path)
             keep_only(container, stream)
             stream.thread_type = "AUTO"
+            clock = PictureClock(container, stream)
             order = PictureOrder(stamped=has_presentation_stamps(container))
             if point is not None:
                 container.seek(point.seek, stream=stream, backward=True)
@@ -203,7 +195,8 @@ class VideoReader:
             damage = Damage.expecting(stream, point.skipped if point else 0)
             losses = self._watched = PictureLosses(full_depth=self._full_depth)
             convert = UprightPictures(info) if self._full_depth else self._images()
-            pictures = placed(decode(container, stream, order, damage), order, point)
+            packets = clock.continued(container.demux(stream))
+            pictures = placed(decode(packets, stream, order, damage), order, point)
             frames = self._stamped(pictures, order, damage)
             if self._deinterlace:
                 frames = filtered(frames, DEINTERLACE)
@@ -222,6 +215,7 @@ class VideoReader:
                     )
             finally:  # also where only the beginning is read
                 self.losses = losses.in_conversion()
+            damage.jumps = len(clock.jumps)
             notes = choice_note(container, stream), damage.jumps_text(), losses.interlacing()
         self.damage = damage.text()
         self.notes = [note for note in notes if note]
@@ -252,53 +246,3 @@ class VideoReader:
                 yield (index, last), picture
         order.finish()
         damage.missing, damage.total = order.missing, order.total
-
-
-def decode(
-    container: InputContainer, stream: VideoStream, order: PictureOrder, damage: Damage
-) -> Iterator[VideoFrame]:
-    """Yields all decodable pictures in presentation order; continues after errors."""
-    codec, decoder = stream.codec_context.name, _decoder(stream)
-    clock = PictureClock(container, stream)
-    packets = clock.continued(container.demux(stream))
-    while packet := _next_packet(packets, damage):
-        # An empty packet (a dropped frame) would flush the decoder.
-        if not packet.size:
-            continue
-        if is_picture(packet, codec):
-            order.add(packet)
-        else:
-            damage.skipped += packet.is_discard
-        if not is_incomplete(packet):
-            yield from _decode_packet(decoder, packet)
-    damage.jumps = len(clock.jumps)
-    yield from _decode_packet(decoder, None)
-
-
-def _next_packet(packets: Iterator[Packet], damage: Damage) -> Packet | None:
-    try:
-        return next(packets, None)
-    except FFmpegError as error:
-        damage.failure = error.strerror or str(error)
-        return None
-
-
-def _decoder(stream: VideoStream) -> VideoCodecContext:
-    """The decoder of a stream; libvpx for VP8 and VP9 with opacity, which others ignore."""
-    name = _WITH_OPACITY.get(stream.codec_context.name)
-    if name is None or not has_coded_opacity(stream):
-        return stream.codec_context
-    decoder = CodecContext.create(name, "r")
-    assert isinstance(decoder, VideoCodecContext)
-    decoder.extradata = stream.codec_context.extradata
-    decoder.thread_type = "AUTO"
-    decoder.options = stream.codec_context.options
-    return decoder
-
-
-def _decode_packet(decoder: VideoCodecContext, packet: Packet | None) -> list[VideoFrame]:
-    try:
-        return decoder.decode(packet)
-    except FFmpegError:
-        # The time stamp of the packet, already recorded, shows that a picture is missing.
-        return []
