@@ -2,12 +2,16 @@
 
 import heapq
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from av import Packet, VideoFrame
+from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.stream import VideoStream
 
 from faceswap.media.clock import REORDER, PictureClock
 from faceswap.media.container import keep_only, open_media, video_stream
@@ -19,24 +23,63 @@ class InexactSeekError(Exception):
 
 
 @dataclass(frozen=True)
+class KeyFrame:
+    """Key frame at which decoding may begin.
+
+    Attributes:
+        index: Index of the picture.
+        pts: Presentation time stamp, on the clock that begins at 0.
+        skipped: Number of earlier packets that are never displayed.
+    """
+
+    index: int
+    pts: int
+    skipped: int
+
+
+@dataclass(frozen=True)
 class SeekPoint:
     """Position from which a certain picture can be decoded.
 
     Attributes:
         index: Index of the picture.
         pts: Presentation time stamp of the picture, on the clock that begins at 0.
-        key: Presentation time stamp of the key frame from which it can be decoded.
-        key_index: Index of that key frame.
-        seek: Stored time stamp to seek to in order to reach that key frame.
-        skipped: Number of earlier packets that are never displayed.
+        seeks: Stored time stamps of the key frame before it, to seek to in turn: formats are
+            searched by decoding or by presentation time stamps.
+        keys: That key frame and earlier ones, by the positions of their packets in the file and
+            their time stamps.
     """
 
     index: int
     pts: int
-    key: int
-    key_index: int
-    seek: int
-    skipped: int
+    seeks: tuple[int, ...]
+    keys: Mapping[tuple[int, int], KeyFrame]
+
+    def arrive(
+        self, container: InputContainer, stream: VideoStream, clock: PictureClock
+    ) -> tuple[Iterator[Packet], KeyFrame]:
+        """Seeks in a newly opened file.
+
+        Returns:
+            The packets from a key frame on, and that key frame.
+
+        Raises:
+            InexactSeekError: Seeking reaches none of the key frames. FFmpeg bisects some formats by
+                time stamps, which in joined recordings may lead into a later part.
+        """
+        try:
+            for stamp in self.seeks:
+                container.seek(stamp, stream=stream, backward=True)
+                packets = container.demux(stream)
+                first = next(packets, None)
+                if first is None or first.pos is None or first.pts is None:
+                    continue
+                key = self.keys.get((first.pos, clock.move(first.pts)))
+                if key is not None:
+                    return chain([first], packets), key
+        except FFmpegError as error:
+            raise InexactSeekError from error
+        raise InexactSeekError
 
 
 def find_seek_point(path: Path, index: int) -> SeekPoint | None:
@@ -44,7 +87,7 @@ def find_seek_point(path: Path, index: int) -> SeekPoint | None:
 
     Returns:
         None if the time stamps do not identify that picture with certainty, if they jump before it,
-        or if seeking does not reach the key frame.
+        or if the position of its key frame in the file is unknown.
     """
     with open_media(path) as container:
         stream = video_stream(container, path)
@@ -55,16 +98,11 @@ def find_seek_point(path: Path, index: int) -> SeekPoint | None:
         try:
             packets = clock.continued(container.demux(stream))
             point = _scan(packets, stream.codec_context.name, index)
-            if point is None or clock.jumps:
-                return None
-            point = replace(point, seek=clock.stored(point.seek))
-            container.seek(point.seek, stream=stream, backward=True)
-            arrived = next(container.demux(stream), None)
         except FFmpegError:
             return None
-        if arrived is None or not arrived.is_keyframe or arrived.pts is None:
+        if point is None or clock.jumps:
             return None
-        return point if clock.move(arrived.pts) <= point.key else None
+        return replace(point, seeks=tuple(map(clock.stored, point.seeks)))
 
 
 def placed(
@@ -74,11 +112,11 @@ def placed(
 
     Args:
         pictures: Pictures in presentation order.
-        order: Knows their packets, from the key frame of ``point`` on.
+        order: Knows their packets, from the key frame on at which decoding began.
         point: Seek point from which they are decoded; None for the beginning of the file.
 
     Raises:
-        InexactSeekError: Not every picture from the key frame to that of ``point`` is sound.
+        InexactSeekError: Not every picture from that key frame to that of ``point`` is sound.
             Decoders drop pictures until a gradual refresh is complete, and conceal damage with
             earlier pictures, which they do not have after a seek.
     """
@@ -135,7 +173,7 @@ def count_before(path: Path, pts: int) -> int | None:
 
 def _scan(packets: Iterable[Packet], codec: str, index: int) -> SeekPoint | None:
     shown: list[int] = []
-    keys: list[tuple[int, int]] = []
+    keys: list[_KeyPacket] = []
     window: list[int] = []
     skipped, passed = 0, None
     for packet in packets:
@@ -147,7 +185,7 @@ def _scan(packets: Iterable[Packet], codec: str, index: int) -> SeekPoint | None
             return None
         shown.append(pts)
         if packet.is_keyframe:
-            keys.append((pts, pts if dts is None else dts))
+            keys.append(_KeyPacket(pts, pts if dts is None else dts, packet.pos, skipped))
         if len(window) < REORDER:
             heapq.heappush(window, pts)
         else:
@@ -159,7 +197,20 @@ def _scan(packets: Iterable[Packet], codec: str, index: int) -> SeekPoint | None
     if index >= len(shown) or len(set(shown)) < len(shown):
         return None
     target = shown[index]
-    key, seek = max((key for key in keys if key[0] <= target), default=(None, None))
-    if key is None or seek is None:
+    keys = [key for key in keys if key.pts <= target]
+    last = max(keys, key=lambda key: key.pts, default=None)
+    if last is None or last.pos is None:
         return None
-    return SeekPoint(index, target, key, bisect_left(shown, key), seek, skipped)
+    known = {
+        (key.pos, key.pts): KeyFrame(bisect_left(shown, key.pts), key.pts, key.skipped)
+        for key in keys
+        if key.pos is not None
+    }
+    return SeekPoint(index, target, (last.dts, last.pts), known)
+
+
+class _KeyPacket(NamedTuple):
+    pts: int
+    dts: int
+    pos: int | None
+    skipped: int

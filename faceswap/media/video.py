@@ -135,8 +135,8 @@ class VideoReader:
         info: Metadata of the video, as it is read.
         damage: Description of what could not be read, after the iteration; None if undamaged.
             Frames before ``start`` are included where they had to be decoded.
-        inexact: Whether frames decoded from the key frame would not have been the same, so that the
-            file was decoded from the beginning.
+        inexact: Whether seeking did not reach a key frame before ``start``, or frames decoded from
+            it would not have been the same, so that the file was decoded from the beginning.
         notes: Lines about how the file was read, after the iteration.
         losses: Lines about what the frames lack of the video, after the iteration.
 
@@ -189,14 +189,15 @@ class VideoReader:
             stream.thread_type = "AUTO"
             clock = PictureClock(container, stream)
             order = PictureOrder(stamped=has_presentation_stamps(container))
+            packets, skipped = container.demux(stream), 0
             if point is not None:
-                container.seek(point.seek, stream=stream, backward=True)
-                order = PictureOrder(first=point.key, passed=point.key_index)
-            damage = Damage.expecting(stream, point.skipped if point else 0)
+                packets, key = point.arrive(container, stream, clock)
+                order, skipped = PictureOrder(first=key.pts, passed=key.index), key.skipped
+            damage = Damage.expecting(stream, skipped)
             losses = self._watched = PictureLosses(full_depth=self._full_depth)
             convert = UprightPictures(info) if self._full_depth else self._images()
-            packets = clock.continued(container.demux(stream))
-            pictures = placed(decode(packets, stream, order, damage), order, point)
+            decoded = decode(clock.continued(packets), stream, order, damage)
+            pictures = placed(decoded, order, point)
             frames = self._stamped(pictures, order, damage)
             if self._deinterlace:
                 frames = filtered(frames, DEINTERLACE)
