@@ -16,7 +16,7 @@ from av.format import Flags
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from faceswap.media.container import films, frame_rate, picture_time_base
+from faceswap.media.container import films, frame_rate, packets_of, picture_time_base
 
 # FFmpeg's thresholds: formats whose clock may be set anew, and all others.
 _GAP = 10  # seconds
@@ -222,7 +222,7 @@ class SoundClock:
     def read(self) -> Iterator[Packet]:
         """Yields the packets of the streams in the order of the file, with moved time stamps."""
         clock = self._clock
-        for packet in self._container.demux(*self._wanted):
+        for packet in packets_of(self._container, *self._wanted):
             if not packet.size:
                 continue
             if packet.stream_index in self._times:

@@ -1,12 +1,13 @@
 """Opens media files for reading."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
 import av
+from av import Packet
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Discard, Disposition, Stream
@@ -172,6 +173,20 @@ def keep_only(container: InputContainer, *streams: Stream) -> None:
     for stream in container.streams:
         if stream not in streams:
             stream.discard = Discard.all
+
+
+def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet]:
+    """Yields the packets of streams in the order of the file, as ``container.demux``.
+
+    If a stream appears in mid-file, PyAV may take it for a wanted one, and raises ``IndexError``
+    as it was not there when the file was opened. Reading goes on with the next packet then.
+    """
+    while True:
+        try:
+            yield from container.demux(*streams)
+        except IndexError:
+            continue
+        return
 
 
 class Ratio(Protocol):

@@ -11,7 +11,7 @@ from av.video.stream import VideoStream
 
 from faceswap.core.errors import MediaError
 from faceswap.core.held_file import Signer
-from faceswap.media.container import has_coded_opacity, open_media, video_stream
+from faceswap.media.container import has_coded_opacity, open_media, packets_of, video_stream
 from faceswap.media.movie_file import MovieFile, OtherContent, media_errors
 from faceswap.media.muxers import find_muxer, stored_tick
 from faceswap.media.timeline import is_picture
@@ -133,7 +133,7 @@ def _reordering(order: Sequence[int]) -> int:
 
 def _pictures(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
     codec = stream.codec_context.name
-    return (packet for packet in container.demux(stream) if is_picture(packet, codec))
+    return (packet for packet in packets_of(container, stream) if is_picture(packet, codec))
 
 
 def _in_order(piece: Piece, order: Sequence[int]) -> list[int]:

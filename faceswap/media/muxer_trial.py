@@ -12,7 +12,7 @@ from av.error import FFmpegError
 from av.stream import DataStream
 from av.subtitles.stream import SubtitleStream
 
-from faceswap.media.container import keep_only, open_media
+from faceswap.media.container import keep_only, open_media, packets_of
 
 _ENOUGH = 4  # packets of a stream; some muxers look into them
 _MOST = 5000  # packets that are read in search of them
@@ -43,7 +43,7 @@ class MuxerTrial:
             keep_only(container, source)
             packets: list[Packet] = []
             with suppress(FFmpegError):  # damage is reported when the file is read
-                for number, packet in enumerate(container.demux(source)):
+                for number, packet in enumerate(packets_of(container, source)):
                     packets += [packet] if packet.size else []
                     if len(packets) == _ENOUGH or number == _MOST:
                         break

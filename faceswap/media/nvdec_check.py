@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import MediaError
 from faceswap.media.colour import BT709, BT2020_CL, RGB, SMPTE170M, ColourTags, matrix_change
-from faceswap.media.container import has_coded_opacity, open_media, video_stream
+from faceswap.media.container import has_coded_opacity, open_media, packets_of, video_stream
 from faceswap.media.nvdec_library import open_decoder
 from faceswap.media.nvdec_video import NvdecVideo
 from faceswap.media.orientation import Orientation
@@ -109,7 +109,7 @@ def _decode_first(container: InputContainer, stream: VideoStream) -> VideoFrame 
     # Grain is synthesised after decoding; with this option decoders describe it instead.
     alone.options = {"export_side_data": "film_grain"}
     try:
-        for packet in container.demux(stream):
+        for packet in packets_of(container, stream):
             for frame in alone.decode(packet if packet.size else None):
                 return frame
     except FFmpegError:

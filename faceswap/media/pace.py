@@ -18,6 +18,7 @@ from faceswap.media.container import (
     keep_only,
     known_ratio,
     open_media,
+    packets_of,
     picture_time_base,
     video_stream,
 )
@@ -63,7 +64,7 @@ def _read_pace(path: Path, _: FileState | None) -> Pace:
         stamps: list[int] = []
         pictures = 0
         with suppress(FFmpegError):  # damage is reported when the file is read
-            for packet in clock.continued(container.demux(stream)):
+            for packet in clock.continued(packets_of(container, stream)):
                 stamp = packet.pts if presented else packet.dts
                 if is_picture(packet, codec):
                     pictures += 1

@@ -14,6 +14,7 @@ from faceswap.media.container import (
     frame_rate,
     keep_only,
     open_media,
+    packets_of,
     picture_time_base,
     video_stream,
 )
@@ -66,7 +67,7 @@ class PictureTable:
         codec = stream.codec_context.name
         pictures: dict[int, tuple[int, bool]] = {}  # duration, key frame
         try:
-            for packet in clock.continued(container.demux(stream)):
+            for packet in clock.continued(packets_of(container, stream)):
                 if _is_end(packet):
                     continue
                 if packet.pts is None or packet.is_corrupt or packet.pts in pictures:

@@ -14,7 +14,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from faceswap.media.clock import REORDER, PictureClock
-from faceswap.media.container import keep_only, open_media, video_stream
+from faceswap.media.container import keep_only, open_media, packets_of, video_stream
 from faceswap.media.timeline import PictureOrder, has_presentation_stamps, is_picture
 
 
@@ -70,7 +70,7 @@ class SeekPoint:
         try:
             for stamp in self.seeks:
                 container.seek(stamp, stream=stream, backward=True)
-                packets = container.demux(stream)
+                packets = packets_of(container, stream)
                 first = next(packets, None)
                 if first is None or first.pos is None or first.pts is None:
                     continue
@@ -96,7 +96,7 @@ def find_seek_point(path: Path, index: int) -> SeekPoint | None:
             return None
         clock = PictureClock(container, stream)
         try:
-            packets = clock.continued(container.demux(stream))
+            packets = clock.continued(packets_of(container, stream))
             point = _scan(packets, stream.codec_context.name, index)
         except FFmpegError:
             return None
@@ -153,7 +153,7 @@ def count_before(path: Path, pts: int) -> int | None:
         earlier: set[int] = set()
         pictures, later = 0, 0
         try:
-            for packet in clock.continued(container.demux(stream)):
+            for packet in clock.continued(packets_of(container, stream)):
                 if not is_picture(packet, stream.codec_context.name):
                     continue
                 if packet.pts is None or packet.is_corrupt:

@@ -19,6 +19,7 @@ from faceswap.media.container import (
     keep_only,
     known_ratio,
     open_media,
+    packets_of,
     picture_time_base,
     video_stream,
 )
@@ -49,7 +50,7 @@ def probe(path: Path) -> VideoInfo:
     with open_media(path) as container:
         stream = video_stream(container, path)
         keep_only(container, stream)
-        packets = PictureClock(container, stream).continued(container.demux(stream))
+        packets = PictureClock(container, stream).continued(packets_of(container, stream))
         frame = next(decode(packets, stream, PictureOrder(), Damage()), None)
         if frame is None:
             raise MediaError(
@@ -189,7 +190,7 @@ class VideoReader:
             stream.thread_type = "AUTO"
             clock = PictureClock(container, stream)
             order = PictureOrder(stamped=has_presentation_stamps(container))
-            packets, skipped = container.demux(stream), 0
+            packets, skipped = packets_of(container, stream), 0
             if point is not None:
                 packets, key = point.arrive(container, stream, clock)
                 order, skipped = PictureOrder(first=key.pts, passed=key.index), key.skipped

@@ -2,13 +2,17 @@
 
 import os
 import struct
+from typing import cast
 
 import av
 import numpy as np
 import pytest
+from av.container import InputContainer
 from av.stream import Disposition
 
 from faceswap.core.errors import MediaError
+from faceswap.media.container import open_media, packets_of, video_stream
+from faceswap.media.picture_table import PictureTable, UncertainPicturesError
 from faceswap.media.video import VideoReader, probe
 
 CONCAT = "ffconcat version 1.0\nfile secret.mp4\n"
@@ -136,3 +140,49 @@ def test_the_default_or_the_largest_stream(tmp_path, name, sizes, dispositions, 
     (note,) = reader.notes
     assert "2 video streams" in note
     assert f"({chosen[0]} x {chosen[1]}) is used" in note
+
+
+def test_a_stream_that_appears_in_mid_file_is_left_out(make_video, tmp_path):
+    """FFmpeg finds it only where it begins, too late to be known when the file is opened."""
+    noise = np.random.default_rng(0).integers(0, 255, (10, 240, 320, 3), np.uint8)
+
+    def part(name, frames, number):
+        return make_video(
+            tmp_path / name,
+            frames=frames,
+            size=(320, 240),
+            options={"preset": "ultrafast", "g": "10", "qp": "0"},  # large
+            picture=lambda index, *_: noise[index % 10],
+            muxer={"mpegts_start_pid": number},
+        ).read_bytes()
+
+    path = tmp_path / "joined.ts"
+    usual = part("usual.ts", 60, "256")
+    path.write_bytes(usual + part("other.ts", 10, "300") + usual)
+    assert len(list(VideoReader(path))) == 120
+    assert next(iter(VideoReader(path, 110))).index == 110
+    with pytest.raises(UncertainPicturesError):
+        PictureTable.of_file(path)
+
+
+def test_reading_goes_on_after_the_packet_of_an_unknown_stream(make_video, tmp_path):
+    class Growing:
+        """Takes the fourth packet for one of a stream that was not there before."""
+
+        def __init__(self, container):
+            self.container = container
+            self.read = 0
+
+        def demux(self, *streams):
+            for packet in self.container.demux(*streams):
+                self.read += 1
+                if self.read == 4:
+                    raise IndexError
+                yield packet
+
+    path = make_video(tmp_path / "a.mkv", frames=9, options={"bf": "0"})
+    with open_media(path) as container:
+        stream = video_stream(container, path)
+        growing = cast(InputContainer, Growing(container))
+        stamps = [packet.pts for packet in packets_of(growing, stream) if packet.size]
+    assert stamps == [40 * i for i in range(9) if i != 3]
