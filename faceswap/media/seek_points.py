@@ -44,6 +44,7 @@ class SeekPoint:
     Attributes:
         index: Index of the picture.
         pts: Presentation time stamp of the picture, on the clock that begins at 0.
+        settled: Index of the last picture that is decoded no later than this one.
         seeks: Stored time stamps of the key frame before it, to seek to in turn: formats are
             searched by decoding or by presentation time stamps.
         keys: That key frame and earlier ones, by the positions of their packets in the file and
@@ -52,6 +53,7 @@ class SeekPoint:
 
     index: int
     pts: int
+    settled: int
     seeks: tuple[int, ...]
     keys: Mapping[tuple[int, int], KeyFrame]
 
@@ -116,20 +118,26 @@ def placed(
         point: Seek point from which they are decoded; None for the beginning of the file.
 
     Raises:
-        InexactSeekError: Not every picture from that key frame to that of ``point`` is sound.
-            Decoders drop pictures until a gradual refresh is complete, and conceal damage with
-            earlier pictures, which they do not have after a seek.
+        InexactSeekError: Not every picture from that key frame to that of ``point`` is sound, or
+            not every one that is decoded in between and shown later: pictures are held back until
+            these are known. Decoders drop pictures until a gradual refresh is complete, and conceal
+            damage with earlier pictures, which they do not have after a seek.
     """
+    held: list[tuple[int, VideoFrame]] = []
     for picture in pictures:
         index = order.place(picture.pts)
         if index is None:
             continue
+        held.append((index, picture))
         if point is not None:
-            reached = index == point.index
-            if order.missing or picture.is_corrupt or reached != (picture.pts == point.pts):
+            at_point = picture.pts == point.pts
+            if order.missing or picture.is_corrupt or at_point != (index == point.index):
                 raise InexactSeekError
-            point = None if reached else point
-        yield index, picture
+            if point.index <= index < point.settled:
+                continue
+            point = None if index == point.settled else point
+        yield from held
+        held.clear()
     if point is not None:
         raise InexactSeekError
 
@@ -193,10 +201,13 @@ def _scan(packets: Iterable[Packet], codec: str, index: int) -> SeekPoint | None
         # No earlier picture can appear after this many packets.
         if len(shown) > index + 2 * REORDER:
             break
-    shown.sort()
+    decoded, shown = shown, sorted(shown)
     if index >= len(shown) or len(set(shown)) < len(shown):
         return None
     target = shown[index]
+    settled = bisect_left(shown, max(decoded[: decoded.index(target) + 1]))
+    if settled - index > REORDER:
+        return None
     keys = [key for key in keys if key.pts <= target]
     last = max(keys, key=lambda key: key.pts, default=None)
     if last is None or last.pos is None:
@@ -206,7 +217,7 @@ def _scan(packets: Iterable[Packet], codec: str, index: int) -> SeekPoint | None
         for key in keys
         if key.pos is not None
     }
-    return SeekPoint(index, target, (last.dts, last.pts), known)
+    return SeekPoint(index, target, settled, (last.dts, last.pts), known)
 
 
 class _KeyPacket(NamedTuple):
