@@ -48,6 +48,10 @@ def _next_packet(packets: Iterator[Packet], damage: Damage) -> Packet | None:
 
 def _decoder(stream: VideoStream) -> VideoCodecContext:
     """The decoder of a stream; libvpx for VP8 and VP9 with opacity, which others ignore."""
+    if stream.codec_context.name == "h264":
+        # A stream need not tell how far it reorders pictures. Otherwise that is guessed from those
+        # decoded so far, and a picture is lost where they are reordered further.
+        stream.codec_context.options = stream.codec_context.options | {"strict": "strict"}
     name = _WITH_OPACITY.get(stream.codec_context.name)
     if name is None or not has_coded_opacity(stream):
         return stream.codec_context
