@@ -151,7 +151,10 @@ class Damage:
         assert isinstance(container, InputContainer)
         names = container.format.name
         if "mp4" in names:
-            return cls(expected_frames=stream.frames, skipped=skipped)
+            # Edits may leave out frames that the header counts, and repeat others. The index of
+            # fragments is read with them.
+            frames = len(stream.index_entries) if stream.frames else 0
+            return cls(expected_frames=frames, skipped=skipped)
         if names == "avi" and stream.duration and stream.time_base:
             return cls(expected_end=float(stream.duration * stream.time_base))
         end = _seconds(stream.metadata.get("DURATION", ""))
