@@ -125,9 +125,12 @@ class VideoReader:
 
     Args:
         path: Video file.
-        start: Index of the first frame. The reader seeks to the last key frame before it if time
-            stamps identify it with certainty and all pictures from there to that frame are sound,
-            and decodes from the beginning otherwise; the frames are the same either way.
+        start: Index of the first frame. The reader seeks to a key frame before it if time stamps
+            and positions in the file identify it with certainty and all pictures from there to that
+            frame are sound, and decodes from the beginning otherwise. The frames are the same
+            either way; only pixels of frames whose data are damaged, and of those predicted from
+            them, may differ with ``start`` and with the number of CPU cores: decoders fill gaps
+            with what their memory holds.
         full_depth: Whether frames are pictures at full depth.
         deinterlace: Whether the frames of interlaced video are deinterlaced. The first one that is
             read has no predecessor to compare with, and may differ a little by ``start``.
