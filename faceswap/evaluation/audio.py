@@ -8,7 +8,7 @@ from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from faceswap.media.clock import SoundClock
-from faceswap.media.container import open_media, video_stream
+from faceswap.media.container import open_media, packets_of, video_stream
 from faceswap.media.kept_spans import KeptSpan, kept_packets
 
 
@@ -54,11 +54,11 @@ def _audio_streams(path: Path) -> int:
 
 def _packets(path: Path, number: int, kept: Sequence[KeptSpan] = ()) -> list[bytes]:
     with open_media(path) as container:
+        sound = container.streams.audio[number]
         if not kept:
-            return [bytes(packet) for packet in container.demux(audio=number) if packet.size]
-        clock = SoundClock(
-            container, video_stream(container, path), [container.streams.audio[number]]
-        )
+            packets = packets_of(container, sound)
+            return [bytes(packet) for packet in packets if packet.size]
+        clock = SoundClock(container, video_stream(container, path), [sound])
         return [bytes(packet) for packet in kept_packets(clock.read(), kept)]
 
 
