@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import numpy as np
@@ -22,6 +21,7 @@ from faceswap.core.files import sha256_file
 from faceswap.core.hashed_file import HashedFile
 from faceswap.core.held_file import Signer
 from faceswap.core.locks import hold_folder
+from faceswap.core.scratch import scratch_folder
 from faceswap.demonstration.folder import DemoFolder, target_of
 from faceswap.demonstration.settings import DemoSettings, claim_demo
 from faceswap.demonstration.side_by_side import (
@@ -260,10 +260,10 @@ class _Job:
             sign = self._file_signer(model)
             seeds = [clip_seed(person, self.settings.seed) for person in DEMO_IDENTITIES]
             with (
-                TemporaryDirectory() as folder,
+                scratch_folder() as folder,
                 progress_bar("side by side", self.settings.frames, "frames") as advance,
             ):
-                sound = Path(folder) / "voices.m4a"
+                sound = folder / "voices.m4a"
                 write_sound(sound, mixed_voices(self.settings.frames, seeds), SOUND_RATE)
                 write_side_by_side(
                     rows, video, sound=sound, metadata=SYNTHETIC, sign=sign, on_frames=advance

@@ -1,7 +1,6 @@
 """Writes an evaluation as ``metrics.json`` and as the page ``index.html``."""
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from faceswap.core.documents import DocumentModel, read_json
@@ -9,6 +8,7 @@ from faceswap.core.errors import DocumentError
 from faceswap.core.files import regular_file, write_json
 from faceswap.core.fonts import numbered_names
 from faceswap.core.page import Page
+from faceswap.core.scratch import scratch_folder
 from faceswap.evaluation.comparison import Comparison, Result
 from faceswap.evaluation.evaluation import Evaluation, as_json, describe_skipped
 from faceswap.evaluation.metric import FILE_METRICS, METRICS, RECONSTRUCTION_METRICS
@@ -115,14 +115,14 @@ def _add_comparison(page: Page, comparison: Comparison, identity: SigningIdentit
     section.rows = [[*row, by_title[row[0].partition(" [")[0]]] for row in rows]
     if legend := numbered_names([result.method for result in results]):
         section.paragraphs.append(f"In the pictures: {', '.join(legend)}.")
-    with TemporaryDirectory() as folder:
-        picture = Path(folder) / "picture.jpg"
+    with scratch_folder() as folder:
+        picture = folder / "picture.jpg"
         for caption, row in examples(comparison):
             write_picture(row, picture, comparison, identity)
             section.add_photo(picture, caption)
         for caption, figure in plot_figures(comparison):
             section.add_plot(figure, caption)
-        clip = Path(folder) / "clip.mp4"
+        clip = folder / "clip.mp4"
         count = write_clip(comparison, clip, identity)
         section.add_video(clip, f"Side by side: {count} of the evaluated frames, slowed down.")
 

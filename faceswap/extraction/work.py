@@ -92,6 +92,7 @@ class ExtractWork:
         """Hashes a source, begins its faceset, and divides what is left to do."""
         directory = self.folder / item.name
         if item.origin:
+            # The part makes the copy and begins the new faceset; a late one must not begin again.
             if self.overwrite and is_faceset(directory):
                 Replacement(directory, self.run_name)
             return Plan([Part(0)])

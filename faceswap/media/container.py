@@ -179,7 +179,7 @@ def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet]:
     """Yields the packets of streams in the order of the file, as ``container.demux``.
 
     If a stream appears in mid-file, PyAV may take it for a wanted one, and raises ``IndexError``
-    as it was not there when the file was opened. Reading goes on with the next packet then.
+    as it was not there when the file was opened. Reading then continues with the next packet.
     """
     while True:
         try:

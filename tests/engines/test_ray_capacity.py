@@ -1,8 +1,12 @@
 """How many processes a run on a cluster begins with."""
 
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from faceswap.engines.ray_capacity import Capacity, has_gpus
+from faceswap.engines.ray_data import RayEngine, RayOptions
 
 
 def node(*, alive: bool = True, **resources: float) -> dict[str, Any]:
@@ -24,6 +28,20 @@ def test_only_machines_with_gpus_count_where_they_are_used():
     with_gpus = Capacity.of(MIXED, gpus=True)
     assert (with_gpus.machines, with_gpus.workers) == (1, 2)
     assert Capacity.of(MIXED, gpus=False) == Capacity(machines=4, workers=56)
+
+
+@pytest.mark.parametrize(
+    ("asked", "nodes", "device"),
+    [
+        ("auto", CPUS, "cpu"),  # also where workers would find a GPU that Ray does not offer
+        ("auto", MIXED, "cuda"),
+        ("cpu", MIXED, "cpu"),
+        ("cuda", CPUS, "cuda"),
+    ],
+)
+def test_workers_use_what_the_cluster_offers(asked, nodes, device):
+    engine = RayEngine(SimpleNamespace(nodes=lambda: nodes), RayOptions(device=asked))
+    assert engine.device == device
 
 
 def test_gpus_that_are_not_there_yet_are_waited_for():

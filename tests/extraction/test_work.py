@@ -194,6 +194,27 @@ def test_a_late_part_leaves_a_faceset_that_was_replaced_alone(source, tmp_path):
     assert content(tmp_path / "clip") == before
 
 
+def test_a_late_part_of_footage_at_a_url_leaves_a_replaced_faceset_alone(
+    source, tmp_path, monkeypatch
+):
+    @contextmanager
+    def copied(_source: Source, _folder: Path) -> Iterator[Source]:
+        yield source
+
+    monkeypatch.setattr("faceswap.extraction.work.fetched", copied)
+    at_url = replace(source, origin="memory://clip.mp4")
+    extract_source(source, tmp_path / "clip", SETTINGS)
+    (tmp_path / "clip" / "images" / "000000-0.jpg").write_bytes(b"changed")
+    made = work(tmp_path, overwrite=True)
+    plan = made.plan(at_url)
+    made.finish(at_url, plan.facts, run(made, at_url, plan.parts))
+    before = content(tmp_path / "clip")
+    assert b"changed" not in before.values()
+    with pytest.raises(FacesetError, match="Another process has ended the replacement"):
+        run(made, at_url, plan.parts)
+    assert content(tmp_path / "clip") == before
+
+
 def test_a_late_part_of_a_source_without_faces_leaves_nothing(tmp_path):
     (plain,) = find_sources([write_clip(tmp_path / "plain.mp4", 30, plain_picture)])
     made = work(tmp_path / "faces")

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from matplotlib import cbook
@@ -13,6 +12,7 @@ from skimage import data
 
 from faceswap.core.errors import NoFacesError
 from faceswap.core.prefetch import prefetch
+from faceswap.core.scratch import scratch_folder
 from faceswap.core.seeding import generator
 from faceswap.demonstration.talking_head.motion import Gesture, generate_gestures, track_of, wander
 from faceswap.demonstration.talking_head.portrait import Portrait
@@ -134,8 +134,8 @@ def write_clip(
     """
     gestures = generate_gestures(frames, seed, FPS)
     images = prefetch(animate(person.load(), mesh, gestures, size), depth=8)
-    with TemporaryDirectory() as folder, closing(images):
-        sound = Path(folder) / "voice.m4a"
+    with scratch_folder() as folder, closing(images):
+        sound = folder / "voice.m4a"
         write_sound(sound, voice(gestures, seed), SOUND_RATE)
         info = VideoInfo.for_new(size, size, FPS)
         metadata = {"comment": f"Made from one portrait. {person.title}: {person.source}"}
